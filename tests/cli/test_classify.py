@@ -72,6 +72,25 @@ def test_nothing_that_is_read_or_is_of_another_kind_is_overwritten(home: Path) -
         assert before == kept()
 
 
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_rows_replace_only_rows_that_the_command_wrote_before(
+    home: Path, tmp_path: Path, suffix: str
+) -> None:
+    out = tmp_path / f"rows{suffix}"
+    names = ("--space", "space", "--out", str(out))
+    classify = ("classify", "pictures", "--classes", "red,blue", *names)
+    annotate = ("annotate", "pictures", "--labels", "red", *names)
+    for first, other in ((classify, annotate), (annotate, classify)):
+        out.unlink(missing_ok=True)
+        run(home, *first)
+        written = out.read_bytes()
+        run(home, *first)
+        assert out.read_bytes() == written
+        said = run(home, *other, code=1).stderr
+        assert f"{out} is there and is no table of this command" in " ".join(said.split())
+        assert out.read_bytes() == written
+
+
 def test_rows_are_written_and_what_was_left_out_is_told(home: Path, tmp_path: Path) -> None:
     broken = tmp_path / "broken.png"
     broken.write_bytes((home / "pictures/0.png").read_bytes()[:40])

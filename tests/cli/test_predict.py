@@ -39,6 +39,15 @@ def test_run_writes_a_row_for_each_record(home: Path) -> None:
     rows = list(csv.DictReader((home / "a.csv").open(encoding="utf-8")))
     assert len(rows) == 60 and rows[4]["missing"] == "review"
     assert set(rows[0]) >= {"id", "value", "probability", "sure", "likely", "p(good)"}
+    written = (home / "a.csv").read_bytes()
+    again = run("predict", "run", "mine", "reviews.csv", "--out", "a.csv", "--no-cache", cwd=home)
+    assert again.returncode == 0 and (home / "a.csv").read_bytes() == written
+    for name, said in (("reviews.csv", "is read, so"), ("keep.csv", "is no table of this command")):
+        (home / "keep.csv").write_text("id,value\n1,mine\n", encoding="utf-8")
+        before = (home / name).read_bytes()
+        done = run("predict", "run", "mine", "reviews.csv", "--out", name, cwd=home)
+        assert done.returncode == 1 and said in done.stderr
+        assert (home / name).read_bytes() == before
 
 
 def test_run_says_whether_cells_or_rows_are_left_out(home: Path) -> None:

@@ -103,6 +103,12 @@ def test_what_cannot_be_written_is_refused_before_anything_is_searched(home: Pat
     ):
         done = run(home, "search", "red", *arguments, code=1)
         assert why in done.stderr + done.stdout
+    run(home, "search", "red", "--nearest", "--csv", "twice.csv")
+    run(home, "search", "red", "--nearest", "--csv", "twice.csv")
+    (home / "mine.csv").write_text("rank,source\n1,mine\n", encoding="utf-8")
+    said = run(home, "search", "red", "--csv", "mine.csv", code=1).stderr
+    assert "is no table of this command" in said
+    assert (home / "mine.csv").read_text(encoding="utf-8") == "rank,source\n1,mine\n"
     page = home / "other.html"
     page.write_text("no page of ours")
     said = run(home, "search", "red", "--contact-sheet", "other.html", code=1).stderr

@@ -87,6 +87,26 @@ def test_another_dimension_is_refused_with_both_numbers(command: str, mine: Path
     assert "other.npz" in told and "image" in told and "12" in told and "30" in told
 
 
+def test_vectors_replace_only_vectors_that_were_written_before(mine: Path) -> None:
+    np.save(mine / "x.npy", arrays()["image"])
+    np.savez(mine / "keep.npz", vectors=np.eye(3))
+    before = {path: path.read_bytes() for path in mine.glob("*.np?")}
+    embed = ("embed", "space", "--view", "image")
+    for given, output, said in (
+        ("x.npy", "x.npy", "x.npy is read, so it is not written; give another name"),
+        ("pairs.npz/image/thing-1", "pairs.npz", "pairs.npz is read, so it is not written"),
+        ("x.npy", "keep.npz", "keep.npz is there and is no file of this command"),
+        ("x.npy", "new.npy", "new.npy: give a name that ends with .npz"),
+    ):
+        done = run(*embed, given, "--out", output, cwd=mine)
+        assert done.returncode == 1 and said in done.stderr
+    assert before == {path: path.read_bytes() for path in mine.glob("*.np?")}
+    for given in ("x.npy", "x.npy/3"):
+        assert run(*embed, given, "--out", "new.npz", cwd=mine).returncode == 0
+    with np.load(mine / "new.npz", allow_pickle=False) as found:
+        assert found["sources"].tolist() == ["x.npy/3"]
+
+
 def test_a_row_of_a_file_that_is_not_there_is_no_words(made: Path) -> None:
     for typed in ("pair.npz/image/猫-7", "image.npy/7"):
         done = run("search", typed, "--store", "store", cwd=made)

@@ -26,11 +26,11 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     out,
     progress_bar,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
+from isthmus.cli.outputs import check_page
 from isthmus.cli.usage import retyped
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError

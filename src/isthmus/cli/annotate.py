@@ -24,6 +24,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.opening import open_store
+from isthmus.cli.outputs import rows_like
 from isthmus.cli.zeroshot import (
     ASKED_AS,
     LANGUAGE,
@@ -56,6 +57,9 @@ LABEL_SHOTS = typer.Option(
     help="Folder with examples: a folder in it for each label. With --labels, its other folders "
     "are labels by their examples alone.",
 )
+
+_ROWS = rows_like(("source", "view"), ("labels",), ".csv", ".jsonl")
+"""What --out is."""
 
 
 def command(
@@ -104,7 +108,7 @@ def command(
     _check(items, store, least, replace=replace)
     options = options_of(language=language, templates=templates or "", view=view, asked_as=asked_as)
     names = names_of(labels, labels_file, "--labels", needed=shots is None)
-    check_out(output, None, [*(items or ()), labels_file, templates])
+    check_out(output, _ROWS, inputs=[*(items or ()), labels_file, templates])
     given: dict[str, Any] = {"shots": shots, "least": least, "most": most, "options": options}
     rest: list[Failure] = []
     if store is not None:

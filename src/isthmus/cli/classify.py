@@ -24,6 +24,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.opening import check_store, open_store
+from isthmus.cli.outputs import rows_like
 from isthmus.cli.zeroshot import (
     ASKED_AS,
     ITEMS,
@@ -110,6 +111,10 @@ COVERAGE = typer.Option(
 LEAST = typer.Option(
     0.0, "--least", help="Items whose best probability is lower are none of these."
 )
+_ROWS = rows_like(
+    ("source", "label", "probability", "likely"), ("views", "probabilities"), ".csv", ".jsonl"
+)
+"""What --out is."""
 _SHOWN = 3
 
 
@@ -157,7 +162,7 @@ def command(
         llm_model=llm_model, keep_generated=keep_generated,
         captions=_captions(captions, space, trust),
     )  # fmt: skip
-    check_out(output, report, [*items, truth, classes_file, glosses, templates])
+    check_out(output, _ROWS, report, [*items, truth, classes_file, glosses, templates])
     names = names_of(classes, classes_file, "--classes", shots is None)
     check_store(store)
     measured = _measured(report, truth, seed)

@@ -8,15 +8,13 @@ import sys
 import unicodedata
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import typer
 
 from isthmus.cli.usage import UsageError, sentence
-from isthmus.core.artifact import check_writable
 from isthmus.core.contracts import Progress, untold
-from isthmus.core.errors import InputError, IsthmusError, NoSignalError
+from isthmus.core.errors import IsthmusError, NoSignalError
 from isthmus.core.record import said_left_out
 from isthmus.core.wording import count, speaking
 
@@ -234,27 +232,6 @@ def progress_bar(*, quiet: bool = False) -> Iterator[Progress]:
             bars.update(tasks[phase], completed=done, total=total)
 
         yield advance
-
-
-def check_output(path: Path | None) -> None:
-    """Refuse a file that cannot be written, before any work is done."""
-    if path is None:
-        return
-    if path.is_dir():
-        raise InputError(f"{path} is a folder; give the name of a file")
-    check_writable(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-
-def check_page(path: Path | None) -> None:
-    """The same for an HTML page, which takes the place of no file of another kind."""
-    check_output(path)
-    if path is None or not path.is_file():
-        return
-    with path.open("rb") as handle:
-        begins = handle.read(512).lstrip().lower()
-    if begins and not begins.startswith((b"<!doctype html", b"<html")):
-        raise InputError(f"{path} is there and is no HTML page; give the report another name")
 
 
 def list_left_out(left_out: Sequence[Mapping[str, str]], *, show: int = 10) -> None:

@@ -16,7 +16,6 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     SEED_OPTION,
     allow_megapixels,
-    check_page,
     list_left_out,
     out,
     print_json,
@@ -25,6 +24,7 @@ from isthmus.cli.console import (
     shown,
 )
 from isthmus.cli.loading import load_data, modalities_of, parse_encoders
+from isthmus.cli.outputs import check_page
 from isthmus.core.view import ViewPair
 from isthmus.core.wording import count
 

@@ -16,7 +16,6 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_output,
     err,
     list_left_out,
     out,
@@ -25,6 +24,7 @@ from isthmus.cli.console import (
     rows_of,
 )
 from isthmus.cli.opening import check_order
+from isthmus.cli.outputs import arrays_named, check_output
 from isthmus.core.errors import InputError, MediaError
 from isthmus.core.linalg import F32
 from isthmus.core.paths import exists, expanded, why_missing
@@ -34,6 +34,9 @@ from isthmus.media.sniff import sniff_path
 from isthmus.media.source import is_file, walk
 from isthmus.tasks.retrieval.vector_rows import VectorRows
 from isthmus.tasks.retrieval.views import WayOut, view_meant
+
+_VECTORS = arrays_named(("vectors", "sources", "view", "space"))
+"""What --out is."""
 
 
 def command(
@@ -65,7 +68,7 @@ def command(
         raise InputError(
             "name a file for the vectors with --out FILE.npz, or print them with --json"
         )
-    check_output(output)
+    check_output(output, _VECTORS, inputs)
     allow_megapixels(max_megapixels)
     loaded = spaces.Space.load(space, trust=trust or ())
     view, things = _inputs(loaded, inputs, view)

@@ -16,7 +16,6 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     err,
     list_left_out,
     out,
@@ -26,6 +25,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.loading import load_as
 from isthmus.cli.opening import check_order
+from isthmus.cli.outputs import check_page
 from isthmus.core.errors import DataError
 
 if TYPE_CHECKING:

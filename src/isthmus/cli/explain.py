@@ -17,7 +17,6 @@ from isthmus.cli.console import (
     STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     out,
     print_json,
     progress_bar,
@@ -25,6 +24,7 @@ from isthmus.cli.console import (
 from isthmus.cli.loading import load_as
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts
+from isthmus.cli.outputs import check_page
 from isthmus.core.errors import InputError
 from isthmus.core.item import MediaItem
 from isthmus.core.paths import expanded

@@ -17,7 +17,6 @@ from isthmus.cli.console import (
     MAX_MEGAPIXELS_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     err,
     out,
     print_json,
@@ -26,6 +25,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.loading import options_of, parse_encoders
 from isthmus.cli.options import with_fit_options
+from isthmus.cli.outputs import check_page
 from isthmus.cli.usage import example
 from isthmus.core.artifact import check_target
 from isthmus.core.errors import InputError

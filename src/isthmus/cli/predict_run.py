@@ -18,7 +18,6 @@ from isthmus.cli.console import (
     SEED_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     err,
     list_left_out,
     out,
@@ -29,6 +28,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.loading import options_of
 from isthmus.cli.opening import check_order, check_store, open_store
+from isthmus.cli.outputs import check_page, rows_like
 from isthmus.cli.zeroshot import ROWS, check_out, say_rest, write_rows
 from isthmus.core.errors import InputError
 from isthmus.core.wording import count
@@ -66,6 +66,13 @@ _RISK = typer.Option(
     "answer all.",
 )
 _HTML = typer.Option(None, "--html", metavar="FILE", help="Write an HTML page to this file, too.")
+_ROWS = rows_like(
+    ("id", "source", "value", "probability", "sure", "abstained"),
+    ("missing", "notes"),
+    ".csv",
+    ".jsonl",
+)
+"""What --out is; classes have a column each."""
 _TOP = 3
 _PARTS = 5
 _BAR = 24
@@ -91,7 +98,7 @@ def run(
 ) -> None:
     """Predict the records of DATA, whatever views they lack."""
     check_order(context, "predictor")
-    check_out(output, None, [data])
+    check_out(output, _ROWS, inputs=[data])
     check_store(store)
     if field and store is None:
         raise InputError("--field is about a store; name it with --store")

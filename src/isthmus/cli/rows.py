@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
+from isthmus.cli.outputs import check_output, rows_like
 from isthmus.core.artifact import write_atomically
 from isthmus.core.errors import InputError
 from isthmus.core.fields import FIELDS
@@ -29,14 +30,12 @@ _HIT = (
 
 
 def check_csv(path: Path | None) -> None:
-    """Refuse a name that is none of a table, before anything is computed."""
-    from isthmus.cli.console import check_output
-
+    """Refuse what is no place for a table of hits, before anything is computed."""
     if path is None or path == STDOUT:
         return
     if path.suffix.lower() != ".csv":
         raise InputError(f"{path}: give a name that ends with .csv, or - for standard output")
-    check_output(path)
+    check_output(path, rows_like(_HIT, tuple(FIELDS)))
 
 
 def write_hits(path: Path | None, results: Results, *, nearest: bool) -> None:

@@ -17,7 +17,6 @@ from isthmus.cli.console import (
     STORE_OPTION,
     TRUST_OPTION,
     allow_megapixels,
-    check_page,
     err,
     out,
     print_json,
@@ -25,6 +24,7 @@ from isthmus.cli.console import (
 )
 from isthmus.cli.opening import open_store
 from isthmus.cli.options import with_prompt_parts, with_search_options
+from isthmus.cli.outputs import check_page
 from isthmus.cli.rows import STDOUT, check_csv, write_hits
 from isthmus.cli.usage import stores_given
 from isthmus.cli.viewer import check_viewer, open_media, open_page

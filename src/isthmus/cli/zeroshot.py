@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeAlias
@@ -15,13 +15,12 @@ import typer
 from isthmus import space as spaces
 from isthmus.cli.console import (
     allow_megapixels,
-    check_output,
-    check_page,
     err,
     out,
     progress_bar,
     shown,
 )
+from isthmus.cli.outputs import NO_ROWS, Output, check_output, check_page
 from isthmus.cli.rows import table
 from isthmus.cli.usage import retyped
 from isthmus.core.artifact import write_atomically
@@ -185,25 +184,23 @@ def asked_of(
 
 
 def check_out(
-    path: Path | None, page: Path | None = None, inputs: Iterable[str | Path | None] = ()
+    path: Path | None,
+    kind: Output,
+    page: Path | None = None,
+    inputs: Sequence[str | Path | None] = (),
 ) -> None:
-    """Refuse files that cannot be written, before anything is computed.
+    """Refuse files that cannot or must not be written, before anything is computed.
 
     Args:
         path: For rows.
+        kind: What the rows are.
         page: For a report.
         inputs: Files that are read, which neither may be.
     """
-    check_page(page)
-    read = {expanded(each).resolve() for each in inputs if each}
     if path is not None and page is not None and path.resolve() == page.resolve():
         raise InputError(f"{path}: rows and report need a file each")
-    for each in (path, page):
-        if each is not None and each.resolve() in read:
-            raise InputError(f"{each} is read, so it is not written; give another name")
-    if path is not None and path.suffix.lower() not in (".csv", ".jsonl"):
-        raise InputError(f"{path}: give a name that ends with .csv or .jsonl")
-    check_output(path)
+    check_page(page, inputs)
+    check_output(path, kind, inputs)
 
 
 def write_rows(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
@@ -214,7 +211,7 @@ def write_rows(path: Path | None, rows: Sequence[Mapping[str, Any]]) -> None:
     if path.suffix.lower() == ".jsonl":
         _write_lines(handle, rows)
     else:
-        handle.write(table(list(rows[0]) if rows else ["source"], rows))
+        handle.write(table(list(rows[0]) if rows else NO_ROWS, rows))
     write_atomically(path, handle.getvalue().encode())
 
 
