@@ -6,10 +6,15 @@ import sys
 
 
 def run() -> None:
-    """Start the command line; Ctrl-C ends it quietly already while it is imported."""
+    """Start the command line; Ctrl-C ends it in one line already while it is imported."""
     try:
         from isthmus.cli.main import run
-    except KeyboardInterrupt:
+    except BaseException as error:
+        from isthmus.core.errors import was_interrupted
+
+        if not was_interrupted(error):
+            raise
+        print("\nInterrupted.", file=sys.stderr)
         sys.exit(130)
     run()
 

@@ -16,6 +16,7 @@ from tests.cli import running
 from tests.waiting import PATIENCE, until
 
 from isthmus import encoders
+from isthmus.core.errors import MissingExtraError
 from isthmus.datasets import load, shapes
 
 WORDS = {"red": (220, 30, 30), "green": (30, 160, 60), "blue": (40, 60, 220), "grey": (128,) * 3}
@@ -198,6 +199,48 @@ def test_interrupting_keeps_the_cache_and_leaves_no_half_space(tmp_path: Path) -
     assert running.returncode == 130, errors
     assert "so the next run takes less time" in errors and "Traceback" not in errors
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize("wrapped", ["no", "ImportError", "MissingExtraError"])
+def test_ctrl_c_while_a_library_is_imported_is_no_traceback(
+    monkeypatch: pytest.MonkeyPatch, wrapped: str
+) -> None:
+    def stopped(*_: object) -> None:
+        try:
+            raise KeyboardInterrupt
+        except KeyboardInterrupt as error:
+            if wrapped == "no":
+                raise
+            half = ImportError("initialization failed")
+            if wrapped == "ImportError":  # as compiled modules raise it
+                raise half from error
+            half.__context__ = error
+            raise MissingExtraError("pip install isthmus[ray]") from half
+
+    monkeypatch.setattr("isthmus.cli.data.load_data", stopped)
+    done = isthmus("data", "show", "shapes")
+    assert done.returncode == 130
+    assert done.stderr.strip() == "Interrupted."
+
+
+def test_ctrl_c_while_the_command_line_is_imported_is_no_traceback() -> None:
+    code = (
+        "import sys\n"
+        "class Stopped:\n"
+        "    def find_spec(self, name, *_):\n"
+        "        if name == 'isthmus.cli.search':\n"
+        "            try:\n"
+        "                raise KeyboardInterrupt\n"
+        "            except KeyboardInterrupt as error:\n"
+        "                raise ImportError('initialization failed') from error\n"
+        "sys.meta_path.insert(0, Stopped())\n"
+        "from isthmus.__main__ import run\n"
+        "run()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, timeout=PATIENCE, check=False
+    )
+    assert (done.returncode, done.stderr.strip()) == (130, "Interrupted.")
 
 
 def test_data_show_counts(folder: Path) -> None:

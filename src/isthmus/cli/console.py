@@ -14,7 +14,7 @@ import typer
 
 from isthmus.cli.usage import UsageError, sentence
 from isthmus.core.contracts import Progress, untold
-from isthmus.core.errors import IsthmusError, NoSignalError
+from isthmus.core.errors import IsthmusError, NoSignalError, was_interrupted
 from isthmus.core.record import said_left_out
 from isthmus.core.wording import count, speaking
 
@@ -127,7 +127,7 @@ def guarded(app: Callable[..., object]) -> int:
             stream.reconfigure(errors="replace")
     try:
         with speaking("shell"):
-            ended = app(standalone_mode=False)
+            ended = _run(app)
         code = ended if isinstance(ended, int) else 0
     except UsageError as error:
         if type(error).__name__ == "NoArgsIsHelpError":  # the help is the message
@@ -153,6 +153,16 @@ def guarded(app: Callable[..., object]) -> int:
         kept = _KEEP.get(name, "")
         err().print(f"\nInterrupted.{_NO_VECTORS if kept == _VECTORS and _uncached else kept}")
     return code
+
+
+def _run(app: Callable[..., object]) -> object:
+    """What a command returns; an error that Ctrl-C is behind is Ctrl-C."""
+    try:
+        return app(standalone_mode=False)
+    except Exception as error:
+        if was_interrupted(error):
+            raise KeyboardInterrupt from error
+        raise
 
 
 def out() -> Console:

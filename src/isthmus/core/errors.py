@@ -35,6 +35,24 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+def was_interrupted(error: BaseException) -> bool:
+    """Whether Ctrl-C is behind an error: a library that is stopped half imported raises its own.
+
+    Args:
+        error: With what it was raised from, and while what was handled.
+    """
+    left: list[BaseException | None] = [error]
+    seen: set[int] = set()
+    while left:
+        each = left.pop()
+        if isinstance(each, KeyboardInterrupt):
+            return True
+        if each is not None and id(each) not in seen:
+            seen.add(id(each))
+            left += [each.__cause__, each.__context__]
+    return False
+
+
 class IsthmusError(Exception):
     """Base of every error that isthmus raises on purpose."""
 
