@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
-from isthmus.cli.console import list_left_out, out, print_json, rows_of, shown
+from isthmus.cli.console import err, list_left_out, out, print_json, rows_of, shown
 from isthmus.core.wording import count
+from isthmus.prompts.typed import SAVED
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from isthmus.space import PretrainedReport, Space, SpaceReport
     from isthmus.space.report import Bridge, Estimate, Origin
@@ -21,10 +23,28 @@ _DIFFERS = 0.05
 """R@10 that is worth a sentence."""
 
 
-def print_made_json(made: Space, folder: Path) -> None:
-    """The report of a space, as one JSON document."""
+def print_made_json(made: Space, folder: Path, lost: Sequence[str]) -> None:
+    """The report of a space, as one JSON document, with the names of prompts that it lost."""
     document = {} if made.report is None else made.report.to_json()
-    print_json({"space": str(folder), "fingerprint": made.fingerprint, **document})
+    said = {"space": str(folder), "fingerprint": made.fingerprint, "lost_prompts": list(lost)}
+    print_json({**said, **document})
+
+
+def say_lost_prompts(lost: Sequence[str], folder: Path) -> None:
+    """Name the saved prompts that went with the space that was replaced, and the way to new ones.
+
+    Args:
+        lost: Their names.
+        folder: Of the space.
+    """
+    if not lost:
+        return
+    named, place = ", ".join(f"{SAVED}{name}" for name in lost), shlex.quote(str(folder))
+    err().print(
+        f"[yellow]Note:[/] The space that was replaced held saved prompts: {shown(named)}. They "
+        "were learned in that space and say nothing in this one, so they are gone. Learn them "
+        f"anew: isthmus prompt save {shown(lost[0])} --like FILES --space {shown(place)}"
+    )
 
 
 def print_made(space: Space, saved: str, again: Again) -> None:

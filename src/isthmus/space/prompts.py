@@ -93,6 +93,24 @@ def changed(
     return out
 
 
+def carried(
+    earlier: Mapping[str, LearnedPrompt], own: Mapping[str, LearnedPrompt], *, same: bool
+) -> tuple[dict[str, LearnedPrompt], list[str]]:
+    """Prompts of a space that takes the place of an earlier one.
+
+    Args:
+        earlier: Prompts of the earlier space, by name.
+        own: Prompts that the new one has already, which stay.
+        same: Whether both have the same fingerprint: elsewhere a prompt says nothing.
+
+    Returns:
+        Its prompts, and the names of those that are lost.
+    """
+    if same:
+        return {**earlier, **own}, []
+    return dict(own), [name for name in earlier if name not in own]
+
+
 def written(
     prompts: Mapping[str, LearnedPrompt], views: Collection[str], dim: int
 ) -> tuple[list[Json], dict[str, Array]]:
