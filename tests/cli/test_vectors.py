@@ -136,6 +136,17 @@ def test_a_vector_finds_across_views_by_file_by_row_and_by_id(made: Path, tmp_pa
     assert ways[0] == [f"text/thing-{i}" for i in best]
 
 
+def test_things_like_a_row_that_the_store_does_not_hold_are_recommended(
+    made: Path, tmp_path: Path
+) -> None:
+    np.savez(tmp_path / "other.npz", **{**arrays(), "image": arrays()["image"] + 0.01})
+    like = ("recommend", "store", "-k", "1", "--json", "--like")
+    done = run(*like, tmp_path / "other.npz" / "image" / "thing-5", cwd=made)
+    assert done.returncode == 0, done.stderr
+    said = json.loads(done.stdout)
+    assert "other.npz/image/thing-5" in said["query"] and len(said["items"]) == 1
+
+
 @pytest.mark.parametrize(
     ("query", "told"),
     [

@@ -115,7 +115,7 @@ def _term(space: Space, rows: Reader, thing: Thing) -> Term:
     if isinstance(thing, Path):
         if (item := of_the_store(rows, str(thing))) is not None:
             return Term(None, item)
-        if not exists(thing):
+        if not (exists(thing) or is_file(thing)):
             raise missing_file(str(thing))
     return _held(space, rows, Prompt(thing).terms[0])
 
