@@ -36,6 +36,13 @@ def _prompted(folder: Path) -> None:
     space.save(folder)
 
 
+def test_a_demo_replaces_no_file_of_yours(tmp_path: Path) -> None:
+    (tmp_path / "report.html").write_text("my words", encoding="utf-8")
+    refused = run("demo", "--data", "shapes", "--out", ".", cwd=tmp_path)
+    assert refused.returncode == 1 and "is no HTML page" in refused.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["report.html"]
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_saved_prompts_stay_in_the_same_space_and_are_named_where_they_are_lost(
     tmp_path: Path, as_json: bool

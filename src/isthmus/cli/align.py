@@ -16,7 +16,7 @@ from isthmus.cli.align_pretrained import (
     check_pretrained,
     join_models,
 )
-from isthmus.cli.align_report import Again, print_made, print_made_json, say_lost_prompts
+from isthmus.cli.align_report import Again, print_made, print_made_json, save_over, say_lost_prompts
 from isthmus.cli.console import (
     CACHE_OPTION,
     COLUMN_OPTION,
@@ -33,7 +33,7 @@ from isthmus.cli.loading import load_data, modalities_of, parse_encoders
 from isthmus.cli.outputs import check_page
 from isthmus.cli.usage import retyped
 from isthmus.core.artifact import check_target
-from isthmus.core.errors import InputError, IsthmusError
+from isthmus.core.errors import InputError
 from isthmus.core.options import parse_options, parse_seconds
 
 if TYPE_CHECKING:
@@ -186,8 +186,7 @@ def _finish(
     made: Made, folder: Path, report: Path | None, seed: int, *, again: Again | None
 ) -> None:
     """Write what was made, and tell people of it; machines where no command is offered."""
-    lost = _carry_prompts(made, folder)
-    made.space.save(folder)
+    lost = save_over(made.space, folder)
     if report is not None:
         _write(report, made, seed)
     if again is None:
@@ -197,20 +196,6 @@ def _finish(
         out().print(line, markup=False, highlight=False)
     print_made(made.space, f"Saved to {folder}{f', report in {report}' if report else ''}", again)
     say_lost_prompts(lost, folder)
-
-
-def _carry_prompts(made: Made, folder: Path) -> list[str]:
-    """Keep saved prompts of the space that is replaced; the names of those that cannot stay."""
-    from isthmus.space import Space
-    from isthmus.space.prompts import carried
-
-    try:
-        earlier = Space.load(folder)
-    except (IsthmusError, OSError):  # there is none, or a damaged one that is replaced
-        return []
-    same = earlier.fingerprint == made.space.fingerprint
-    made.space.prompts, lost = carried(earlier.prompts, made.space.prompts, same=same)
-    return lost
 
 
 def _learn(

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import shlex
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeAlias
 
 from isthmus.cli.console import err, list_left_out, out, print_json, rows_of, shown
+from isthmus.core.errors import IsthmusError
 from isthmus.core.wording import count
 from isthmus.prompts.typed import SAVED
 
@@ -28,6 +30,24 @@ def print_made_json(made: Space, folder: Path, lost: Sequence[str]) -> None:
     document = {} if made.report is None else made.report.to_json()
     said = {"space": str(folder), "fingerprint": made.fingerprint, "lost_prompts": list(lost)}
     print_json({**said, **document})
+
+
+def save_over(made: Space, folder: Path) -> list[str]:
+    """Save a space with the saved prompts of the one that it replaces, if they are the same space.
+
+    Returns:
+        Names of the prompts that are lost.
+    """
+    from isthmus import space as spaces
+    from isthmus.space.prompts import carried
+
+    lost: list[str] = []
+    with suppress(IsthmusError, OSError):  # there is none, or a damaged one
+        earlier = spaces.Space.load(folder)
+        same = earlier.fingerprint == made.fingerprint
+        made.prompts, lost = carried(earlier.prompts, made.prompts, same=same)
+    made.save(folder)
+    return lost
 
 
 def say_lost_prompts(lost: Sequence[str], folder: Path) -> None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from isthmus.cli.align_report import save_over, say_lost_prompts
 from isthmus.cli.console import (
     CACHE_OPTION,
     JSON_OPTION,
@@ -22,6 +23,7 @@ from isthmus.cli.console import (
     progress_bar,
     rows_of,
 )
+from isthmus.cli.outputs import check_page
 from isthmus.core.view import AUDIO, IMAGE, TEXT, Direction
 from isthmus.core.wording import count
 
@@ -103,22 +105,25 @@ def command(
     No training record has both a picture and a sound. They meet only through their captions.
     """
     started = time.monotonic()
+    check_page(folder / "report.html")
     with progress_bar(quiet=as_json) as progress:
         name = _choose(data, progress, quiet=as_json)
         made = _run(name, seed, cache, progress)
         progress("write report", 0, 2)
-        place = made.space.save(folder / "space")
+        place = folder / "space"
+        lost = save_over(made.space, place)
         progress("write report", 1, 2)
         report = _report(made, folder / "report.html")
         progress("write report", 2, 2)
     seconds = time.monotonic() - started
     if as_json:
-        named = {"data": name, "space": str(place), "report": str(report)}
+        named = {"data": name, "space": str(place), "lost_prompts": lost, "report": str(report)}
         print_json({**named, **_json(made), "seconds": round(seconds, 1)})
         return
     _print(made)
     list_left_out(rows_of(made.failures))
     out().print(f"Space in {place}, report in {report} ({seconds:.0f} s)")
+    say_lost_prompts(lost, place)
 
 
 def _run(name: str, seed: int, cache: bool, progress: Progress) -> _Demo:
