@@ -51,6 +51,9 @@ _TURNS = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u20
 
 JSON_OPTION = typer.Option(False, "--json", help="Print the results as one JSON document.")
 SEED_OPTION = typer.Option(0, "--seed", min=0, help="Seed for all random choices.")
+DATA_ARGUMENT = typer.Argument(
+    help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
+)
 DATA_OPTION = typer.Option(
     None,
     "--data-option",

@@ -6,6 +6,7 @@ import typer
 
 from isthmus.cli.console import (
     COLUMN_OPTION,
+    DATA_ARGUMENT,
     DATA_OPTION,
     JSON_OPTION,
     list_left_out,
@@ -57,9 +58,7 @@ def get(
 
 @app.command(epilog=example("show"))
 def show(
-    data: str = typer.Argument(
-        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
-    ),
+    data: str = DATA_ARGUMENT,
     data_option: list[str] = DATA_OPTION,
     column: list[str] = COLUMN_OPTION,
     as_json: bool = JSON_OPTION,

@@ -10,6 +10,7 @@ import typer
 from isthmus.cli.console import (
     CACHE_OPTION,
     COLUMN_OPTION,
+    DATA_ARGUMENT,
     DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
@@ -32,12 +33,10 @@ if TYPE_CHECKING:
     from isthmus.core.record import Dataset
     from isthmus.space import Evaluation, Space
 
-_DATA = typer.Argument(help="A name, a folder, a table, vectors (.npz) or a WebDataset tar.")
-
 
 def command(
     space: Path = typer.Argument(help="Folder of the space."),
-    data: str = _DATA,
+    data: str = DATA_ARGUMENT,
     *,
     context: typer.Context,
     data_option: list[str] = DATA_OPTION,

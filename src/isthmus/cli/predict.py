@@ -12,6 +12,7 @@ import typer
 from isthmus.cli import predict_run
 from isthmus.cli.console import (
     CACHE_OPTION,
+    DATA_ARGUMENT,
     DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
@@ -76,9 +77,7 @@ app = typer.Typer(
 
 @with_fit_options
 def fit(
-    data: str = typer.Argument(
-        help="A name, a folder, a table, vectors (.npz) or a WebDataset tar."
-    ),
+    data: str = DATA_ARGUMENT,
     *,
     folder: Path = _OUT,
     target: str = _TARGET,

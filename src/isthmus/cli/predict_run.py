@@ -12,6 +12,7 @@ import typer
 from isthmus.cli.console import (
     CACHE_OPTION,
     COLUMN_OPTION,
+    DATA_ARGUMENT,
     DATA_OPTION,
     JSON_OPTION,
     MAX_MEGAPIXELS_OPTION,
@@ -41,7 +42,6 @@ if TYPE_CHECKING:
     from isthmus.tasks.predict import KeptAnswers, PredictorEvaluation
 
 _FOLDER = typer.Argument(help="Folder of the predictor.")
-_DATA = typer.Argument(help="A name, a folder, a table, vectors (.npz) or a WebDataset tar.")
 _OUT = typer.Option(
     None, "--out", "-o", metavar="FILE", help="Write a row for each record to this .csv or .jsonl."
 )
@@ -80,7 +80,7 @@ _BAR = 24
 
 def run(
     folder: Path = _FOLDER,
-    data: str = _DATA,
+    data: str = DATA_ARGUMENT,
     *,
     context: typer.Context,
     output: Path | None = _OUT,
@@ -144,7 +144,7 @@ def run(
 
 def evaluate(
     folder: Path = _FOLDER,
-    data: str = _DATA,
+    data: str = DATA_ARGUMENT,
     *,
     context: typer.Context,
     target: str = typer.Option(
@@ -173,7 +173,7 @@ def evaluate(
 
 def explain(
     folder: Path = _FOLDER,
-    data: str = _DATA,
+    data: str = DATA_ARGUMENT,
     *,
     context: typer.Context,
     row: str | None = typer.Option(None, "--row", metavar="ID", help="Id of the record."),

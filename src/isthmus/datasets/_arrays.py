@@ -10,10 +10,9 @@ import numpy as np
 
 from isthmus.core.linalg import Array
 from isthmus.datasets._rows import Collector
-from isthmus.media.arrays import cells, open_arrays
+from isthmus.media.arrays import PLURALS, cells, open_arrays
 
 _BATCH = 1024
-_PLURALS = {"ids": "id", "groups": "group", "languages": "language", "splits": "split"}
 
 
 def read_arrays(path: Path, collector: Collector) -> Iterator[tuple[str, list[tuple[str, Any]]]]:
@@ -35,10 +34,10 @@ def read_arrays(path: Path, collector: Collector) -> Iterator[tuple[str, list[tu
         for name in arrays.left_out
     ]
     columns = dict(arrays.columns)
-    for plural, name in _PLURALS.items():
+    for plural, name in PLURALS.items():
         if name in columns and columns.pop(plural, None) is not None:
             collector.notes.append(f"{plural} is left out: {name} is there, too, and is read")
-    names = [_PLURALS.get(name, name) for name in columns]
+    names = [PLURALS.get(name, name) for name in columns]
     for start in range(0, len(arrays), _BATCH):
         parts = [
             _cells(x.part(start, start + _BATCH), f"{path}, {name}", start)

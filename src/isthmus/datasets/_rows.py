@@ -15,6 +15,7 @@ from isthmus.core.item import MediaItem
 from isthmus.core.record import Failure, Record
 from isthmus.core.view import TEXT, VIDEO
 from isthmus.core.wording import way
+from isthmus.media.array_rows import finite
 from isthmus.media.frames_folder import is_frames_folder
 from isthmus.media.limits import DEFAULT, Limits
 from isthmus.media.sniff import head_of, sniff, sniff_path
@@ -135,9 +136,7 @@ def vector_item(cell: Any, view: str, source: str, dims: dict[str, int]) -> Medi
     dim = dims.setdefault(view, vector.size)
     if vector.ndim != 1 or vector.size != dim:
         raise MediaError(source, f"has shape {vector.shape}, need ({dim},) like the rows before")
-    if not np.isfinite(vector).all() or not vector.any():
-        raise MediaError(source, "has NaN or infinite values, or only zeros")
-    return MediaItem.from_vector(vector, source=source)
+    return MediaItem.from_vector(finite(vector, source), source=source)
 
 
 def reason(error: InputError) -> str:

@@ -7,7 +7,6 @@ import math
 import shlex
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,11 +74,11 @@ def load(
             make one item. ``"file"`` stands for paths of any modality.
         fields: Plain columns to keep as :attr:`Record.fields`: names or patterns such as
             ``"gene_*"``, ``"!name"`` for one that is left out; True for all that no view takes.
-            Numbers stay numbers, dates become days
-            since 1970-01-01, truths and other texts are categories; a column of many different
-            long texts becomes a view of text. Rows may then have no item. What was decided of a
-            column is told in the notes and kinds of the data set; a mapping as those kinds, or an
-            :class:`isthmus.datasets.plain.Again`, reads columns so, and they need not be there.
+            Numbers stay numbers, dates become days since 1970-01-01, truths and other texts are
+            categories; a column of many different long texts becomes a view of text. Rows may then
+            have no item. What was decided of a column is told in the notes and kinds of the data
+            set; a mapping as those kinds, or an :class:`isthmus.datasets.plain.Again`, reads
+            columns so, and they need not be there.
         root: Folder that the media must lie in; by default that of the table.
         id_prefix: Goes before every id.
         split: Of rows that do not name one.
@@ -107,8 +106,10 @@ def load(
     collector.check_filled("rows with text, files that exist, or vectors")
     records = plain.filled(collector.records)
     notes = [*reader.unread_files(), *reader.unusable(), *plain.notes]
-    told = Dataset(path.name, records, collector.skipped, notes=notes, kinds=plain.kinds)
-    return replace(told, left_out=plain.left_out)
+    return Dataset(
+        path.name, records, collector.skipped,
+        notes=notes, kinds=plain.kinds, left_out=plain.left_out,
+    )  # fmt: skip
 
 
 def names_in(path: Path) -> tuple[str, ...]:

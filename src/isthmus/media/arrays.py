@@ -29,6 +29,8 @@ _LISTED = 4
 """Files that a message lists."""
 IDS = ("id", "ids")
 """Names of the array that says what each row is called."""
+PLURALS = {"ids": "id", "groups": "group", "languages": "language", "splits": "split"}
+"""Of arrays that say something of each row: how they may be called, too."""
 _MOST_UNPACKED = 2**31
 """Bytes of the compressed arrays of a file, which have to lie in memory whole."""
 _DAMAGED = (

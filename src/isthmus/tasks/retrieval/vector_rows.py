@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 from isthmus.core.errors import InputError, MediaError, UnsupportedMediaError
 from isthmus.core.view import VECTOR
 from isthmus.media.array_rows import array_paths
-from isthmus.media.arrays import IDS, is_array_file
+from isthmus.media.arrays import PLURALS, is_array_file
 from isthmus.tasks.retrieval.views import INDEX, check_dim, named_view, view_meant
 
 if TYPE_CHECKING:
     from isthmus.space import Space
 
-_OF_ROWS = (*IDS, "group", "groups", "language", "languages", "split", "splits")
+_OF_ROWS = {*PLURALS, *PLURALS.values()}
 """Names of arrays that say something of the rows of others."""
 
 
